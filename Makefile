@@ -153,11 +153,12 @@ test-web: ## the front end in headless Chromium, against a plaza of its own
 	@infra/local/up servers
 	$(BROWSER_TEST)
 
-pictures: ## docs/pictures and docs/dashboards.md, drawn anew by the tests; every page in docs/pictures/states
+pictures: ## docs/pictures, docs/dashboards.md and the figures of a slow line in docs/load.md, made anew by the tests; every page in docs/pictures/states
 	@infra/local/install tests
 	@infra/local/web
 	@infra/local/up servers
 	PLAZA_WEB_TESTS=pictures PLAZA_PICTURES=$(CURDIR)/docs/pictures $(BROWSER_TEST)
+	PLAZA_WEB_TESTS=weight PLAZA_PICTURES=$(CURDIR)/docs/pictures $(BROWSER_TEST)
 	PLAZA_PICTURES=$(CURDIR)/docs/pictures cargo test --test it -- operate::
 
 ##@ Measure

@@ -5,8 +5,13 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::app::{TestApp, with_app};
+use plaza::config::Config;
+
+use crate::app::{TestApp, with_app, with_config};
 use crate::operate::process::Process;
+
+/// Of what node says, what whoever reads the run wants: counts, and figures as rows of a table.
+const SAID: [&str; 4] = ["# tests", "# pass", "# fail", "# | "];
 
 #[expect(clippy::print_stderr, reason = "figures for whoever reads the run")]
 /// Runs the tests of a folder with node; what they say is shown when they fail.
@@ -37,9 +42,9 @@ async fn node(app: &TestApp, folder: &str, file: Option<&str>, environment: &[(&
     let said = String::from_utf8_lossy(&output.stdout);
     let counts: Vec<&str> = said
         .lines()
-        .filter(|line| ["# tests", "# pass", "# fail"].iter().any(|count| line.starts_with(count)))
+        .filter(|line| SAID.iter().any(|beginning| line.trim_start().starts_with(beginning)))
         .collect();
-    eprintln!("{}: {}", folder.display(), counts.join(", "));
+    eprintln!("{}:\n{}", folder.display(), counts.join("\n"));
     assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
 }
 
@@ -50,7 +55,9 @@ async fn node(app: &TestApp, folder: &str, file: Option<&str>, environment: &[(&
 async fn pages_work_in_a_browser() {
     // A process installs it before it serves; what is set before that is lost.
     plaza::telemetry::metrics::recorder().expect("a recorder");
-    with_app(async |app| {
+    // nginx does it otherwise, which is not before this one.
+    let compressed = |config: &mut Config| config.server.compress = true;
+    with_config(compressed, async |app| {
         let origin = app.url.trim_end_matches("/graphql").to_owned();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let admin = format!("http://{}", listener.local_addr().expect("an address"));

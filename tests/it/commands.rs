@@ -38,7 +38,7 @@ fn every_verb_that_is_documented_is_there_and_is_shown_by_help() {
 }
 
 /// The documents that show commands: those at the root, and all below docs/.
-fn documents() -> Vec<(String, String)> {
+pub fn documents() -> Vec<(String, String)> {
     let mut folders = vec!["docs".to_owned()];
     let mut found = vec!["README.md".to_owned(), "CONTRIBUTING.md".to_owned()];
     while let Some(folder) = folders.pop() {

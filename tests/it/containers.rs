@@ -179,8 +179,16 @@ fn compose_files_keep_what_a_real_engine_demanded() {
             let pinned = tag.trim_start_matches('v').starts_with(|c: char| c.is_ascii_digit());
             assert!(pinned || image.contains("plaza:local"), "{name}: {image}");
         }
+        // RabbitMQ's own diagnostics may write a cookie that the server cannot read.
+        assert!(!text.contains("rabbitmq-diagnostics"), "{name}");
+        // Refused on a machine with fewer.
+        assert!(!text.contains("cpus:"), "{name}");
         // As infra/local/run does: alice opens on unread mentions and an order on its way.
         assert!(text.contains("--if-empty --scene"), "{name} seeds nobody, or alice nothing");
+    }
+    let services = services(&file("infra/docker-compose.yml"));
+    for role in ["worker", "relay", "projector"] {
+        assert!(services[role].contains("cpu_shares: 256"), "{role} takes from the servers");
     }
     let template = file("infra/nginx/nginx.conf");
     let compose = part(&file("infra/docker-compose.yml"), "  nginx:");

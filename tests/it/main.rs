@@ -27,6 +27,7 @@ mod layers;
 mod local;
 mod operate;
 mod pages;
+mod pasted;
 mod projections;
 mod snapshots;
 mod stores;

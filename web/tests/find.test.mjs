@@ -55,6 +55,24 @@ test(
 );
 
 test(
+  'who does not know what to look for finds what the newest posts are about',
+  withPages({}, async (open) => {
+    const author = await newPerson('Quilla Quince');
+    const tag = `Quince${author.handle.slice(-6)}`;
+    for (const text of ['first', 'second', 'third']) await author.post(`The ${text} jar #${tag}`);
+    const { page, goto } = await open();
+    await goto('/search');
+    const tags = page.getByRole('region', { name: 'Hashtags of the newest posts' });
+    await tags.getByRole('link', { name: `#${tag}`, exact: true }).click();
+    await page.getByRole('heading', { name: `#${tag}` }).waitFor();
+    await page.getByRole('article').filter({ hasText: 'The third jar' }).waitFor();
+    await page.goBack();
+    await page.getByLabel('Search plaza').fill('jar');
+    await tags.waitFor({ state: 'detached' });
+  }),
+);
+
+test(
   'the shop leads to what somebody looks for in it',
   withPages({ viewport: PHONE }, async (open) => {
     const word = unique('quince');

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { newPerson, PLAZA_URL } from './support/api.mjs';
 import { closeBrowser, DESKTOP, logIn, openBrowser, PHONE, withPages } from './support/browser.mjs';
@@ -74,6 +76,7 @@ async function weigh({ page, context }, visit) {
   const weights = await Promise.all(asked);
   return {
     bytes: weights.reduce((sum, { bytes }) => sum + bytes, 0),
+    requests: weights.length,
     plain: weights.flatMap(({ plain }) => plain ?? []),
   };
 }
@@ -106,37 +109,74 @@ const firstPaint = (page) =>
     return Math.round(painted().startTime);
   });
 
+/** Visits of which the median is said. */
+const VISITS = 3;
+
+const median = (numbers) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)];
+
+/** What a visit of home on a line takes, with nothing in the browser's memory. */
+async function visited(open, reader, { latency, downloadThroughput, uploadThroughput }) {
+  const there = await open();
+  await there.goto('/robots.txt');
+  if (reader) await logIn(there, reader);
+  const session = await there.context.newCDPSession(there.page);
+  await session.send('Network.enable');
+  await session.send('Network.clearBrowserCache');
+  const line = { offline: false, latency, downloadThroughput, uploadThroughput };
+  await session.send('Network.emulateNetworkConditions', line);
+  const times = [];
+  const { bytes, requests } = await weigh(there, async () => {
+    await there.goto('/');
+    times.push(await firstPaint(there.page));
+    await there.page
+      .locator(reader ? 'main article' : 'main h1')
+      .first()
+      .waitFor();
+    times.push(await there.page.evaluate(() => Math.round(performance.now())));
+  });
+  const [first, all] = times;
+  return { bytes, requests, first, all };
+}
+
+/** A row of docs/load.md: medians, each with the most that it should be, where that was said. */
+function rowOf(who, { line, goals }, visits) {
+  const of = (figure) => median(visits.map((visit) => visit[figure])).toLocaleString('en');
+  const [first, all] = goals.map((goal) => goal.toLocaleString('en'));
+  return `| ${who} | ${line} | ${of('bytes')} | ${of('requests')} | ${of('first')} of ${first} | ${of('all')} of ${all} |`;
+}
+
+/** Puts rows where the document has them, when documents are written anew (`make pictures`). */
+async function document(rows) {
+  const folder = process.env.PLAZA_PICTURES;
+  if (!folder) return;
+  const file = join(folder, '../load.md');
+  const text = await readFile(file, 'utf8');
+  const [, before, after] = /^(.*<!-- bad lines[^\n]*\n).*(<!-- end of bad lines.*)$/s.exec(text);
+  const head = '| home of | line | bytes | requests | first paint, ms | content, ms |';
+  await writeFile(
+    file,
+    `${before}\n${head}\n|---|---|---|---|---|---|\n${rows.join('\n')}\n\n${after}`,
+  );
+}
+
 /** Times are measured and said, not asserted: this machine does other things, too. */
 test('home on slow 4G and on 10 Mbit/s, in figures', async (t) => {
   const measured = async (open) => {
     const reader = await newPerson('Rita Reader');
     await reader.post('Something to read.');
-    for (const { line, goals, ...conditions } of LINES) {
-      for (const who of ['a guest', 'somebody logged in']) {
-        const there = await open();
-        await there.goto('/robots.txt');
-        if (who !== 'a guest') await logIn(there, reader);
-        const session = await there.context.newCDPSession(there.page);
-        await session.send('Network.enable');
-        await session.send('Network.clearBrowserCache');
-        await session.send('Network.emulateNetworkConditions', { offline: false, ...conditions });
-        const times = [];
-        const { bytes } = await weigh(there, async () => {
-          await there.goto('/');
-          times.push(await firstPaint(there.page));
-          await there.page
-            .locator(who === 'a guest' ? 'main h1' : 'main article')
-            .first()
-            .waitFor();
-          times.push(await there.page.evaluate(() => Math.round(performance.now())));
-        });
-        const [first, all] = times;
-        t.diagnostic(
-          `home of ${who} on ${line}: first contentful paint after ${first} ms of ${goals[0]}, ` +
-            `what it is about after ${all} ms of ${goals[1]}, ${bytes} bytes`,
-        );
+    const rows = [];
+    for (const line of LINES) {
+      for (const [who, person] of [
+        ['a guest', null],
+        ['a user', reader],
+      ]) {
+        const visits = [];
+        while (visits.length < VISITS) visits.push(await visited(open, person, line));
+        rows.push(rowOf(who, line, visits));
+        t.diagnostic(rows.at(-1));
       }
     }
+    await document(rows);
   };
   await withPages({}, measured)();
 });

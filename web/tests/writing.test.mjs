@@ -280,3 +280,39 @@ test(
     await post(page, 'Written meanwhile').waitFor();
   }),
 );
+
+test(
+  'an emoji is put where the caret is, by mouse and by keys',
+  withPages({}, async (open) => {
+    const me = await newPerson();
+    const { page, goto } = await open();
+    await logIn({ page, goto }, me);
+    const field = page.getByLabel('Your post');
+    const button = page.getByRole('button', { name: 'Emoji' });
+    const picker = page.getByRole('dialog', { name: 'Emoji' });
+    await field.fill('Hello ! ');
+    await field.evaluate((it) => it.setSelectionRange(6, 6));
+    await button.click();
+    await picker.getByRole('button', { name: '😄' }).click();
+    await picker.waitFor({ state: 'detached' });
+    assert.equal(await field.inputValue(), 'Hello 😄! ');
+    await field.press('End');
+    await button.press('Enter');
+    await picker.waitFor();
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('ArrowRight');
+    await page.keyboard.press('Enter');
+    await picker.waitFor({ state: 'detached' });
+    assert.equal(await field.inputValue(), 'Hello 😄! 🥰');
+    await button.press('Enter');
+    await picker.waitFor();
+    await page.keyboard.press('Escape');
+    await picker.waitFor({ state: 'detached' });
+    await page.waitForFunction(() => document.activeElement?.ariaLabel === 'Emoji');
+    await page.getByRole('button', { name: 'Post', exact: true }).click();
+    await sent(page, 'Hello 😄! 🥰').waitFor();
+    // A phone's keyboard has them.
+    await page.setViewportSize(PHONE);
+    await button.waitFor({ state: 'hidden' });
+  }),
+);

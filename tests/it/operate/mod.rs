@@ -2,6 +2,7 @@
 //! a real process.
 
 mod alarms;
+mod dashboards;
 mod frozen;
 mod page;
 mod picture;

@@ -1,6 +1,7 @@
 //! Debian's Prometheus looks at a living system: every panel of every dashboard and every alarm
 //! asks for what is there.
 
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
 use super::alarms::infra;
+use super::dashboards::{Dashboard, dashboard_picture, dashboards};
 use super::process::Process;
 use crate::app::{Person, TestApp, with_roles};
 
@@ -78,28 +80,75 @@ impl Prometheus {
             .filter(|value| !value.is_nan())
             .collect()
     }
+
+    /// The labels and the points (Unix seconds, values) that a query has had in the last minute.
+    async fn last_minute(&self, app: &TestApp, query: &str) -> Vec<(Value, Vec<(f64, f64)>)> {
+        let now = chrono::Utc::now().timestamp();
+        let (start, end) = ((now - 60).to_string(), now.to_string());
+        let asked =
+            [("query", query), ("start", start.as_str()), ("end", end.as_str()), ("step", "1")];
+        let data = self.get(app, "/api/v1/query_range", &asked).await;
+        let results = data["result"].as_array().unwrap().iter();
+        results
+            .map(|result| {
+                let points = result["values"].as_array().unwrap().iter();
+                let points = points.map(|point| {
+                    let value = point[1].as_str().unwrap().parse::<f64>().unwrap();
+                    (point[0].as_f64().unwrap(), value)
+                });
+                (result["metric"].clone(), points.filter(|(_, value)| value.is_finite()).collect())
+            })
+            .collect()
+    }
 }
 
 /// Every query of every dashboard, with the panel it is of.
 fn panels() -> Vec<(String, String)> {
     let mut queries = Vec::new();
-    for file in std::fs::read_dir(infra("grafana/dashboards")).unwrap().flatten() {
-        let dashboard: Value =
-            serde_json::from_str(&std::fs::read_to_string(file.path()).unwrap()).unwrap();
-        for panel in dashboard["panels"].as_array().unwrap() {
-            let title = format!(
-                "{} / {}",
-                dashboard["title"].as_str().unwrap(),
-                panel["title"].as_str().unwrap()
-            );
-            for target in panel["targets"].as_array().unwrap() {
-                let query = target["expr"].as_str().unwrap().replace("$__rate_interval", "1m");
-                queries.push((title.clone(), query));
+    for Dashboard { title, panels, .. } in dashboards() {
+        for panel in panels {
+            for query in panel.queries {
+                queries.push((format!("{title} / {}", panel.title), query.text));
             }
         }
     }
     assert!(queries.len() > 50, "{}", queries.len());
     queries
+}
+
+/// A dashboard drawn from the last minute.
+async fn drawn(app: &TestApp, prometheus: &Prometheus, dashboard: Dashboard) -> String {
+    let mut filled = Vec::new();
+    for panel in dashboard.panels {
+        let mut lines = Vec::new();
+        for query in &panel.queries {
+            for (labels, points) in prometheus.last_minute(app, &query.text).await {
+                lines.push(query.line(&labels, points));
+            }
+        }
+        filled.push((panel, lines));
+    }
+    dashboard_picture(&dashboard.title, &filled)
+}
+
+/// The pictures of all dashboards, and a table of their panels, for the documents.
+async fn document(app: &TestApp, prometheus: &Prometheus, folder: &Path) {
+    let mut text = String::from(
+        "# Every panel, with a sample value\n\nWritten by the test that holds that each has data (`make pictures`).\n\n",
+    );
+    for dashboard in dashboards() {
+        let (title, name) = (dashboard.title.clone(), format!("dashboard-{}.svg", dashboard.name));
+        let picture = drawn(app, prometheus, dashboard).await;
+        std::fs::write(folder.join(&name), picture).unwrap();
+        text.push_str(&format!("![{title}](pictures/{name})\n\n"));
+    }
+    text.push_str("| panel | query | sample |\n|---|---|---|\n");
+    for (name, query) in panels() {
+        let values = prometheus.values(app, &query).await;
+        let sample = values.first().map_or_else(String::new, |value| format!("{value:.4}"));
+        text.push_str(&format!("| {name} | `{}` | {sample} |\n", query.replace('|', "\\|")));
+    }
+    std::fs::write(folder.join("../dashboards.md"), text).unwrap();
 }
 
 /// What an alarm's expression compares: the part before its comparison with a number.
@@ -166,7 +215,11 @@ async fn every_panel_and_every_alarm_has_data_in_a_living_system() {
         assert!(asked.headers().contains_key("access-control-allow-origin"), "{asked:?}");
         assert!(asked.json::<Value>().await.unwrap()["data"]["alerts"].is_array());
         let rules = prometheus.get(app, "/api/v1/rules", &[]).await;
-        let rules = rules["groups"].as_array().unwrap().iter().flat_map(|group| group["rules"].as_array().unwrap());
+        let rules = rules["groups"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .flat_map(|group| group["rules"].as_array().unwrap());
         let alarms = rules.map(|rule| {
             let expression = rule["query"].as_str().unwrap();
             (format!("alarm {}", rule["name"].as_str().unwrap()), compared(expression).to_owned())
@@ -192,18 +245,12 @@ async fn every_panel_and_every_alarm_has_data_in_a_living_system() {
         assert!(missing.is_empty(), "no data: {missing:#?}");
 
         // What the system is well by must not make an alarm.
-        let wrong = prometheus.values(app, "ALERTS{alertstate=\"firing\",alertname!=\"CacheMisses\"}").await;
+        let wrong = prometheus
+            .values(app, "ALERTS{alertstate=\"firing\",alertname!=\"CacheMisses\"}")
+            .await;
         assert!(wrong.is_empty(), "{:#?}", prometheus.get(app, "/api/v1/alerts", &[]).await);
         if let Some(folder) = std::env::var_os("PLAZA_PICTURES") {
-            let mut table = String::from(
-                "# Every panel, with a sample value\n\nWritten by the test that holds that each has data (`make pictures`).\n\n| panel | query | sample |\n|---|---|---|\n",
-            );
-            for (name, query) in panels() {
-                let values = prometheus.values(app, &query).await;
-                let sample = values.first().map_or_else(String::new, |value| format!("{value:.4}"));
-                table.push_str(&format!("| {name} | `{}` | {sample} |\n", query.replace('|', "\\|")));
-            }
-            std::fs::write(std::path::Path::new(&folder).join("../dashboards.md"), table).unwrap();
+            document(app, &prometheus, Path::new(&folder)).await;
         }
     })
     .await;

@@ -1,6 +1,7 @@
 import { useEffect, useState, useSyncExternalStore, type ReactNode } from 'react';
 import { graphql } from '../../shared/graphql';
 import { usePages, type Pages } from '../api/use-pages';
+import { FreshHashtags } from '../parts/fresh-hashtags';
 import { Page } from '../parts/page';
 import { PersonRow, PersonRowFragment } from '../parts/person-row';
 import { PostCard, PostCardFragment } from '../parts/post-card';
@@ -115,7 +116,10 @@ export function SearchPage() {
         </div>
       </form>
       {query === '' ? (
-        <Empty title={more.lookingFor}>{more.lookingForWhy}</Empty>
+        <>
+          <Empty title={more.lookingFor}>{more.lookingForWhy}</Empty>
+          <FreshHashtags />
+        </>
       ) : (
         <Found kind={kind} query={query} />
       )}

@@ -26,7 +26,7 @@ export function AttachButton({ attachments }: { attachments: Attachments }) {
       />
       <button
         type="button"
-        className="chip attach"
+        className="chip"
         disabled={attachments.list.length >= MOST_IMAGES}
         onClick={() => input.current?.click()}
       >

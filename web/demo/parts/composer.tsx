@@ -16,6 +16,7 @@ import { toast } from '../live/toasts';
 import { useMe, usePlaza } from '../me';
 import { navigate, paths } from '../router';
 import { AttachButton, AttachmentList } from './attachments';
+import { EmojiButton } from './emoji-button';
 import { lengthOf, number } from './format';
 import { CommentFragment } from './comment';
 import { PostCardFragment } from './post-card';
@@ -142,7 +143,10 @@ function WritingField({
       />
       {attachments && <AttachmentList attachments={attachments} noteId={`${id}-note`} />}
       <div className="writing-foot">
-        {attachments && <AttachButton attachments={attachments} />}
+        <div className="attach">
+          {attachments && <AttachButton attachments={attachments} />}
+          <EmojiButton fieldId={id} />
+        </div>
         <span
           id={`${id}-count`}
           className={over ? 'count count-over' : 'count'}

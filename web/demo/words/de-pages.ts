@@ -260,6 +260,7 @@ export const dePages: PageWords = {
   priceFrom: 'Ab',
   priceTo: 'Bis',
   nothingAtThisPrice: 'Nichts zu diesem Preis',
+  freshHashtags: 'Hashtags der neuesten Beiträge',
   searchHint: 'Leute, Beiträge, Waren',
   lookFor: 'Suchen nach',
   lookingFor: 'Was suchst du?',
@@ -295,6 +296,16 @@ export const dePages: PageWords = {
   atMost: (value) => `höchstens ${value} auf einmal`,
   barViews: (time, value) => `${time}: ${value} Aufrufe`,
   bar: (time, value) => `${time}: ${value}`,
+
+  // Emojis
+  emojiGroups: {
+    faces: 'Gesichter',
+    gestures: 'Gesten',
+    signs: 'Herzen und Zeichen',
+    nature: 'Natur',
+    food: 'Essen und Trinken',
+    things: 'Orte und Dinge',
+  },
 
   // Die Seite der Bausteine
   parts: 'Bausteine',

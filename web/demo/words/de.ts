@@ -133,6 +133,7 @@ export const de: Words = {
   suggestionCount: (count) => n(count, { one: '# Vorschlag', other: '# Vorschläge' }),
   images: 'Bilder',
   addImages: 'Bilder anhängen',
+  emoji: 'Emojis',
   imageTooLarge: 'Ein Bild darf 10 MB haben.',
   imageNotSent: 'Das Bild konnte nicht gesendet werden.',
   imageRefused: {

@@ -259,6 +259,7 @@ export const enPages = {
   priceFrom: 'From',
   priceTo: 'To',
   nothingAtThisPrice: 'Nothing at this price',
+  freshHashtags: 'Hashtags of the newest posts',
   searchHint: 'People, posts, products',
   lookFor: 'Look for',
   lookingFor: 'What are you looking for?',
@@ -296,6 +297,16 @@ export const enPages = {
   atMost: (value: string) => `at most ${value} at a time`,
   barViews: (time: string, value: string) => `${time}: ${value} views`,
   bar: (time: string, value: string) => `${time}: ${value}`,
+
+  // Emoji
+  emojiGroups: {
+    faces: 'Faces',
+    gestures: 'Gestures',
+    signs: 'Hearts and signs',
+    nature: 'Nature',
+    food: 'Food and drink',
+    things: 'Places and things',
+  },
 
   // The page of parts
   parts: 'Parts',

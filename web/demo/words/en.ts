@@ -124,6 +124,7 @@ export const en = {
   suggestionCount: (count: number) => n(count, { one: '# suggestion', other: '# suggestions' }),
   images: 'Images',
   addImages: 'Add images',
+  emoji: 'Emoji',
   imageTooLarge: 'An image may have 10 MB.',
   imageNotSent: 'The image could not be sent.',
   imageRefused: {

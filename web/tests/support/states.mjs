@@ -188,6 +188,11 @@ export async function everyState(open, world, visit, options = {}) {
   }
 
   await at('/', 'home');
+  await page.setViewportSize(DESKTOP);
+  await page.locator('.composer-post .emoji-place > button').click();
+  await page.locator('.emoji').waitFor();
+  await visit(page, 'choosing an emoji');
+  await page.keyboard.press('Escape');
   await page.locator('.composer-post textarea').fill('@qx');
   await page.locator('[role=listbox] [role=option]').first().waitFor();
   await visit(page, 'handles that complete what is written');
