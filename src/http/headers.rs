@@ -70,8 +70,8 @@ async fn harden(State(by_tls): State<bool>, request: Request, next: Next) -> Res
     response
 }
 
-/// Whether it is a script, a style or a font: a part of a page, which has the page's policy. A worker
-/// is none: it has its own.
+/// Whether it is a script, a style or a font: a part of a page, which has the page's policy. A
+/// worker is none: it has its own.
 fn is_part(headers: &HeaderMap) -> bool {
     let of = headers.get(header::CONTENT_TYPE).and_then(|of| of.to_str().ok()).unwrap_or_default();
     ["text/javascript", "text/css", "font/"].iter().any(|part| of.starts_with(part))

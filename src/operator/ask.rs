@@ -94,7 +94,7 @@ async fn shard(shard: &Shard) -> (ShardSnapshot, Kept) {
     let primary = answer_of(async {
         let mut connection = shard.direct().await?;
         let state = health::server_state(&mut connection).await?;
-        let lsn = position::primary_lsn(&mut connection).await?;
+        let lsn = position::primary_lsn(&connection).await?;
         let mut waiting = Vec::new();
         for sink in Sink::ALL {
             let backlog = outbox::backlog(&mut connection, sink.code()).await?;

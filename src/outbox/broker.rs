@@ -20,7 +20,7 @@ pub(super) enum Broker<'a> {
     /// Jobs.
     Rabbitmq {
         config: &'a RabbitmqConfig,
-        publisher: Option<Publisher>,
+        publisher: Option<Box<Publisher>>,
         /// Whether the last attempt failed, which is said once.
         down: bool,
     },
@@ -47,6 +47,14 @@ impl<'a> Broker<'a> {
     /// Kafka, which is connected to with the first messages.
     pub(super) fn kafka(config: &'a KafkaConfig) -> Self {
         Self::Kafka { config, producer: None }
+    }
+
+    /// Connects already, if it can: declaring every queue takes seconds on a busy broker, and
+    /// whoever stands by has time for it.
+    pub(super) async fn connect(&mut self) {
+        if let Self::Rabbitmq { config, publisher, .. } = self {
+            *publisher = connect(config).await.ok();
+        }
     }
 
     /// Which messages are its.
@@ -106,14 +114,18 @@ fn say(shard: ShardIndex, error: Option<&StoreError>, down: &mut bool) {
     *down = error.is_some();
 }
 
+async fn connect(config: &RabbitmqConfig) -> Result<Box<Publisher>, StoreError> {
+    Publisher::connect(&config.url, &config.retry_delays_ms).await.map(Box::new)
+}
+
 async fn publish_jobs(
     config: &RabbitmqConfig,
-    publisher: &mut Option<Publisher>,
+    publisher: &mut Option<Box<Publisher>>,
     rows: &[OutboxRow],
 ) -> Result<Vec<bool>, StoreError> {
     let connected = match publisher.take() {
         Some(connected) => connected,
-        None => Publisher::connect(&config.url, &config.retry_delays_ms).await?,
+        None => connect(config).await?,
     };
     let messages: Vec<publisher::Message<'_>> = rows
         .iter()

@@ -1,15 +1,18 @@
 //! The relay: takes messages out of each shard's outbox, in order, to RabbitMQ and Kafka.
 //!
 //! Exactly one relay works on a shard at a time: it holds a lease, by an advisory lock on a
-//! connection of its own. One that hung sends nothing that it had not handed to a broker's client
-//! before, and its marks name an epoch that is over. (Several, skipping each other's locked rows, turn the order per key around; a cursor over
-//! the ids skips rows that commit late.) Each sink has a loop of its own, so that a broker that is
-//! down holds up nothing else. A row is marked only after its broker has confirmed it; what was
-//! confirmed but not marked is sent again, and readers skip repeats.
+//! connection of its own. (Several, skipping each other's locked rows, turn the order per key
+//! around; a cursor over the ids skips rows that commit late.) One that hung sends nothing that it
+//! had not handed to a broker's client before, and its marks name an epoch that is over. Each sink
+//! has a loop of its own, so that a broker that is down holds up nothing else. A row is marked only
+//! after its broker has confirmed it; what was confirmed but not marked is sent again, and readers
+//! skip repeats.
 //!
 //! Nothing is sent before a replica has it: what a failover would undo must not be known to the
 //! world.
 
+use std::convert::Infallible;
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -78,8 +81,10 @@ async fn relay_shard(
     stop: &CancellationToken,
 ) -> Result<(), StoreError> {
     let mut lock = shard.direct().await?;
+    let mut jobs = Broker::rabbitmq(&config.rabbitmq);
     let lease = tokio::select! {
         lease = Lease::take(&mut lock, leases::RELAY) => lease?,
+        never = stand_by(&mut jobs) => match never {},
         () = stop.cancelled() => return Ok(()),
     };
     tracing::info!(shard = shard.index.0, epoch = lease.epoch, "relaying");
@@ -91,7 +96,7 @@ async fn relay_shard(
     let ended = tokio::select! {
         result = lease.keep(&mut lock) => result,
         result = measure(shard, stop) => result,
-        result = send((shard, &lease), wakes, Broker::rabbitmq(&config.rabbitmq), &lost) => result,
+        result = send((shard, &lease), wakes, jobs, &lost) => result,
         result = send((shard, &lease), wakes, Broker::kafka(&config.kafka), &lost) => result,
     };
     // Whoever takes over records it from here on.
@@ -100,6 +105,12 @@ async fn relay_shard(
         confirmed::record(shard.index, sink, Duration::ZERO);
     }
     ended
+}
+
+/// Has a connection to RabbitMQ ready for when another relay is gone.
+async fn stand_by(jobs: &mut Broker<'_>) -> Infallible {
+    jobs.connect().await;
+    pending().await
 }
 
 /// Records how much waits until it is stopped, by a connection of its own: counting takes a while
