@@ -18,8 +18,9 @@ const ELSEWHERE: [(&str, &str); 4] = [
     ("kubectl", "it wants a cluster; `make k8s-check` reads what is deployed to one"),
     ("rabbitmqctl", "it is the broker's, and wants the broker's user"),
 ];
-/// Commands of `plaza` that are not run here, by their beginnings, and why.
-const EXCUSED: [(&str, &str); 2] = [
+/// Commands that are not run here, by their beginnings, and why.
+const EXCUSED: [(&str, &str); 3] = [
+    ("cargo test --lib", "`make test` runs all unit tests"),
     ("plaza backup", "`make drill-restore` runs it, on servers that it may stop"),
     ("plaza rebalance", "all of plaza must be stopped: tests/it/stores/moving.rs"),
 ];

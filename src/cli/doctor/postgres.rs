@@ -94,7 +94,7 @@ pub(super) async fn primary(
             "start its replicas (locally: `make up`)",
         ));
     }
-    let lsn = primary_lsn(&mut connection).await.map_err(unanswered(url))?;
+    let lsn = primary_lsn(&connection).await.map_err(unanswered(url))?;
     let standbys = if state.sees_standbys {
         format!(", {} synchronous replicas", state.synchronous_standbys)
     } else {

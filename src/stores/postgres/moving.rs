@@ -81,6 +81,7 @@ pub const OWN: &[&str] = &[
     "backup_cut",
     "restores",
     "ledger_runs",
+    "leases",
 ];
 
 /// Every table that is moved or copied.

@@ -118,6 +118,8 @@ async fn every_statement_fits_the_schema() {
     let expected = MADE_ELSEWHERE.map(|(file, count)| (file.to_owned(), count));
     assert_eq!(made_elsewhere, BTreeMap::from(expected));
     assert!(found.len() > 150, "{} statements", found.len());
+    // What begins and ends a transaction is prepared by the protocol alone.
+    found.retain(|(_, statement)| !["BEGIN", "COMMIT"].contains(&statement.text.as_str()));
     with_app(async |app| {
         let client = session(&app.app.config.postgres.shards[0].primary).await;
         let mut wrong = Vec::new();
