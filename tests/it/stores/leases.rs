@@ -22,7 +22,7 @@ async fn a_relay_marks_nothing_after_another_one_has_begun() {
         let kafka = Sink::Kafka.code();
         let mut message = outbox::NewRows::default();
         message.push(kafka, "posts", "post:1".to_owned(), "{}".to_owned());
-        outbox::insert(&mut connection, &message).await.unwrap();
+        outbox::insert(&connection, &message).await.unwrap();
         let unsent = outbox::unsent(&mut connection, kafka, 10).await.unwrap();
         let ids: Vec<i64> = unsent.iter().map(|row| row.id).collect();
         let since = unsent[0].created_at;
