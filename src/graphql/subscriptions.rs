@@ -70,7 +70,7 @@ fn home_of(
 }
 
 /// New posts of a viewer's home, answered as a plan says. The same as
-/// [`Subscription`]'s stream, resolved once for all who ask the same and are answered alike.
+/// `Subscription`'s stream, resolved once for all who ask the same and are answered alike.
 pub struct HomeEvents {
     context: Arc<RequestContext>,
     viewer: Viewer,

@@ -57,8 +57,8 @@ pub struct Mutation<'a, P> {
 ///
 /// # Errors
 /// Those of `asked` and `work`; `IDEMPOTENCY_CONFLICT` for a key that named something else; a shard
-/// that is unavailable. [`StoreError::OutcomeUnknown`] also when another attempt under the same key
-/// had not ended by the deadline.
+/// that is unavailable. [`plaza_stores::StoreError::OutcomeUnknown`] also when another attempt under
+/// the same key had not ended by the deadline.
 pub fn mutate<'a, A, T, P, W>(
     op: &'a Operation,
     mutation: Mutation<'a, P>,
