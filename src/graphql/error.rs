@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use async_graphql::resolver_utils::EnumType;
 use async_graphql::{
-    Context, Enum, Error, ErrorExtensions, PathSegment, Response, ServerError, SimpleObject, Value,
+    Context, Enum, Error, ErrorExtensions, PathSegment, Pos, Response, ServerError, SimpleObject,
+    Value,
 };
 
 use plaza_domain::error::StoreError;
@@ -195,7 +196,15 @@ pub fn was_not_run(response: &Response) -> bool {
 pub fn in_order(response: &mut Response) {
     let data = &response.data;
     if response.errors.len() > 1 {
-        response.errors.sort_by_cached_key(|error| places(data, &error.path));
+        response.errors.sort_by_cached_key(|error| (places(data, &error.path), beside(error)));
+    }
+}
+
+/// The order of errors that stand beside the data: that of the document.
+pub(crate) fn beside(error: &ServerError) -> (Vec<Pos>, String) {
+    match error.path.is_empty() {
+        true => (error.locations.clone(), error.message.clone()),
+        false => Default::default(),
     }
 }
 

@@ -14,6 +14,7 @@ use super::selection::Key;
 use super::template::{Question, Template};
 use crate::context::Scope;
 use crate::cursors::Cursor;
+use crate::error::beside;
 use crate::ids::global;
 use plaza_base::ids::Id;
 
@@ -89,7 +90,7 @@ impl<'p> Writer<'p> {
         }
         self.bytes.push(b'}');
         // What stands beside the data has no path.
-        self.errors.sort_by_key(|error| !error.path.is_empty());
+        self.errors.sort_by_cached_key(|error| (!error.path.is_empty(), beside(error)));
         Some(Answer { body: self.bytes, errors: self.errors, fields: self.fields })
     }
 

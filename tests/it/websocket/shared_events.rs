@@ -275,9 +275,14 @@ async fn an_event_costs_no_more_statements_for_more_who_ask_the_same() {
                     sockets.push(socket);
                 }
                 app.until("all homes are watched", async || streams(app).await == count).await;
-                // The first brings relations into the cache.
+                // The first brings relations into the cache; of the others one at least is alone
+                // with what it costs itself, whatever happens once a viewer or by the clock.
                 cost(app, &ann, "first", &mut sockets).await;
-                costs.push(cost(app, &ann, "second", &mut sockets).await);
+                let mut least = u64::MAX;
+                for text in ["second", "third", "fourth"] {
+                    least = least.min(cost(app, &ann, text, &mut sockets).await);
+                }
+                costs.push(least);
                 drop(sockets);
                 super::resume::forget_streams(app).await;
             }
