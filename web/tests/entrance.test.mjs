@@ -150,8 +150,8 @@ test(
     await page.keyboard.press('Tab');
     assert.equal(await page.evaluate(() => document.activeElement?.tagName), 'TEXTAREA');
     await page.keyboard.type('Written without a mouse');
-    // Images may be attached first, then the post is sent.
-    for (const name of ['Add images', 'Post']) {
+    // Images and emoji may be added first, then the post is sent.
+    for (const name of ['Add images', 'Emoji', 'Post']) {
       await page.keyboard.press('Tab');
       const [label, ring] = await page.evaluate(() => {
         const focused = document.activeElement;

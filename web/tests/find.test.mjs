@@ -64,7 +64,7 @@ test(
     await goto('/search');
     const tags = page.getByRole('region', { name: 'Hashtags of the newest posts' });
     await tags.getByRole('link', { name: `#${tag}`, exact: true }).click();
-    await page.getByRole('heading', { name: `#${tag}` }).waitFor();
+    await page.getByRole('heading', { name: `#${tag}`, level: 2 }).waitFor();
     await page.getByRole('article').filter({ hasText: 'The third jar' }).waitFor();
     await page.goBack();
     await page.getByLabel('Search plaza').fill('jar');
