@@ -232,45 +232,6 @@ test(
 );
 
 test(
-  'a reload leaves the reader where they were, with what is new above',
-  withPages({}, async (open) => {
-    const [author, reader] = await Promise.all([newPerson('Ada Author'), newPerson('Rita Reader')]);
-    await reader.follow(author.id);
-    for (let number = 1; number <= 40; number += 1) await author.post(`Post number ${number}.`);
-    const reading = await open();
-    await logIn(reading, reader);
-    const { page } = reading;
-    await post(page, 'Post number 40.').waitFor();
-    // Further down than one page of the list.
-    const read = post(page, 'Post number 15.');
-    // To the end: what is read can be at the top of the window then.
-    const last = post(page, 'Post number 1.');
-    while ((await last.count()) === 0) await page.mouse.wheel(0, 2_000);
-    await read.evaluate((article) => article.scrollIntoView({ block: 'start' }));
-    const before = await read.boundingBox();
-    assert.ok(before.y < 100, `at ${before.y}`);
-    await author.post('Written meanwhile');
-    await page.getByRole('button', { name: '1 new post' }).waitFor({ state: 'attached' });
-    await page.reload();
-    await page.waitForFunction((wanted) => {
-      const articles = [...document.querySelectorAll('article')];
-      const read = articles.find(({ textContent }) => textContent.includes('Post number 15.'));
-      return read && Math.abs(read.getBoundingClientRect().y - wanted) < 2;
-    }, before.y);
-    assert.equal(await post(page, 'Written meanwhile').count(), 1);
-    // From now on the browser knows the way back, as before.
-    await page.waitForFunction(() => history.scrollRestoration === 'auto');
-    // Elsewhere, and home from there: at the top.
-    await page.getByRole('link', { name: 'Search' }).click();
-    await page.getByRole('heading', { name: 'Search' }).waitFor();
-    await page.reload();
-    await page.getByRole('link', { name: 'Home', exact: true }).click();
-    await post(page, 'Post number 40.').waitFor();
-    assert.equal(await page.evaluate(() => scrollY), 0);
-  }),
-);
-
-test(
   'a text is counted in characters, and kept from being too long',
   withPages({}, async (open) => {
     const me = await newPerson();

@@ -2,9 +2,7 @@ import { useEffect, useState } from 'react';
 import { useClient, type Client } from 'urql';
 import { graphql } from '../../shared/graphql';
 import { usePages } from '../api/use-pages';
-import type { KeptPlaceProps } from '../live/kept-place';
 import { useHeld, useLive } from '../live/live';
-import { keepPlace, takePlace } from '../live/place';
 import { PostComposer } from '../parts/composer';
 import { Filled } from '../parts/filled';
 import { Icon } from '../parts/icon';
@@ -17,12 +15,6 @@ import { w } from '../words';
 
 /** For who begins with an empty home alone, so it comes with that. */
 const Suggestions = late(async () => (await import('../parts/suggestions')).Suggestions);
-
-/** After a reload alone. */
-const KeptPlace = late<KeptPlaceProps>(
-  async () => (await import('../live/kept-place')).KeptPlace,
-  ({ done }) => done(),
-);
 
 const Home = graphql(
   `
@@ -73,11 +65,6 @@ export function HomePage() {
   useEffect(() => {
     if (edges && !fetching) resumeFrom(head ?? null);
   }, [edges, fetching, head, resumeFrom]);
-  const [place, setPlace] = useState(takePlace);
-  useEffect(() => {
-    addEventListener('pagehide', keepPlace);
-    return () => removeEventListener('pagehide', keepPlace);
-  }, []);
   const held = useHeld();
   const shown = pages.edges?.filter(({ node }) => !held.has(node.id));
   const began = useBeganEmpty(edges?.length === 0 && !pages.hasMore);
@@ -94,13 +81,12 @@ export function HomePage() {
       <PostComposer />
       <NewPosts />
       {began && <Suggestions />}
-      {place && <KeptPlace place={place} pages={pages} done={() => setPlace(null)} />}
       <EndlessList
         pages={{ ...pages, edges: shown }}
         label={w.homeFeed}
         empty={empty}
         render={({ node }) => (
-          <li key={node.id} data-place={node.id}>
+          <li key={node.id}>
             <PostCard post={node} />
           </li>
         )}
