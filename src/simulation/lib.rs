@@ -10,6 +10,9 @@ mod chance;
 
 pub use chance::Chance;
 
+#[cfg(debug_assertions)]
+use plaza_base::seeded::{Bug, during};
+
 /// Seeds of one machine in one run of the tests, counted from 0.
 pub const SEEDS: u64 = 10_000;
 
@@ -39,6 +42,13 @@ pub fn hold(failed_once: &[u64], run: impl Fn(&mut Chance) -> Verdict) {
 /// machines with a bug that was put there on purpose.
 pub fn broken(run: impl Fn(&mut Chance) -> Verdict) -> Option<String> {
     first_broken(0..SEEDS, run)
+}
+
+/// The promise that a machine breaks with this bug in it, in words; empty: it keeps them all, and
+/// nobody would see the bug.
+#[cfg(debug_assertions)]
+pub fn with_bug(bug: Bug, run: impl Fn(&mut Chance) -> Verdict) -> String {
+    during(bug, || broken(run)).unwrap_or_default()
 }
 
 fn first_broken(

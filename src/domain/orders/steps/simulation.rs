@@ -288,19 +288,16 @@ fn every_order_ends_with_its_money_and_its_stock_where_they_belong() {
     plaza_simulation::hold(FAILED_ONCE, run);
 }
 
-#[cfg(debug_assertions)]
-fn seen(bug: plaza_base::seeded::Bug) -> String {
-    plaza_base::seeded::during(bug, || plaza_simulation::broken(run)).unwrap_or_default()
-}
-
 #[test]
 #[cfg(debug_assertions)]
 fn a_saga_that_charges_at_each_attempt_is_seen() {
-    assert!(seen(plaza_base::seeded::Bug::SagaPaysTwice).contains("charged 2 times"));
+    let seen = plaza_simulation::with_bug(plaza_base::seeded::Bug::SagaPaysTwice, run);
+    assert!(seen.contains("charged 2 times"), "{seen}");
 }
 
 #[test]
 #[cfg(debug_assertions)]
 fn a_refund_that_keeps_the_stock_is_seen() {
-    assert!(seen(plaza_base::seeded::Bug::RefundKeepsStock).contains("is Refunded: Some(Sold)"));
+    let seen = plaza_simulation::with_bug(plaza_base::seeded::Bug::RefundKeepsStock, run);
+    assert!(seen.contains("is Refunded: Some(Sold)"), "{seen}");
 }

@@ -62,7 +62,7 @@ fn everybody_who_follows_all_the_while_is_reached() {
 #[test]
 #[cfg(debug_assertions)]
 fn a_fan_out_that_drops_a_page_is_seen() {
-    use plaza_base::seeded::{Bug, during};
-    let seen = during(Bug::FanOutDropsPage, || plaza_simulation::broken(run));
-    assert!(seen.is_some_and(|seen| seen.contains("nothing is pushed to")));
+    use plaza_base::seeded::Bug;
+    let seen = plaza_simulation::with_bug(Bug::FanOutDropsPage, run);
+    assert!(seen.contains("nothing is pushed to"), "{seen}");
 }

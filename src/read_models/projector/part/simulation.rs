@@ -359,20 +359,16 @@ fn every_event_is_applied_once_and_has_its_effects_whatever_comes_again() {
     plaza_simulation::hold(FAILED_ONCE, run);
 }
 
-#[cfg(debug_assertions)]
-fn seen(bug: plaza_base::seeded::Bug) -> String {
-    plaza_base::seeded::during(bug, || plaza_simulation::broken(run)).unwrap_or_default()
-}
-
 #[test]
 #[cfg(debug_assertions)]
 fn a_projector_that_ignores_versions_is_seen() {
-    let seen = seen(plaza_base::seeded::Bug::ProjectorIgnoresVersions);
+    let seen = plaza_simulation::with_bug(plaza_base::seeded::Bug::ProjectorIgnoresVersions, run);
     assert!(seen.contains("applied more than once"), "{seen}");
 }
 
 #[test]
 #[cfg(debug_assertions)]
 fn likes_that_count_twice_are_seen() {
-    assert!(seen(plaza_base::seeded::Bug::CountsAddedTwice).contains("is counted"));
+    let seen = plaza_simulation::with_bug(plaza_base::seeded::Bug::CountsAddedTwice, run);
+    assert!(seen.contains("is counted"), "{seen}");
 }

@@ -250,7 +250,7 @@ fn nobody_is_answered_with_less_than_they_have_written_or_seen() {
 #[test]
 #[cfg(debug_assertions)]
 fn a_replica_that_answers_before_it_has_what_a_token_names_is_seen() {
-    use plaza_base::seeded::{Bug, during};
-    let seen = during(Bug::TokenNotAwaited, || plaza_simulation::broken(run));
-    assert!(seen.is_some_and(|seen| seen.contains("wrote")));
+    use plaza_base::seeded::Bug;
+    let seen = plaza_simulation::with_bug(Bug::TokenNotAwaited, run);
+    assert!(seen.contains("wrote"), "{seen}");
 }
