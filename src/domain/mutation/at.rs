@@ -150,11 +150,11 @@ impl At<'_> {
         F: FirstWork<A, B, DomainError>,
         W: WorkWith<Tx, B, T, DomainError>,
     {
-        if named.may_repeat && self.is_answered(named).await? {
-            match self.take(named).await? {
-                Taken::Before(value) => return Ok(value),
-                Taken::Now(tx, ()) => tx.transaction.rollback().await,
-            }
+        if named.may_repeat
+            && self.is_answered(named).await?
+            && let Some(value) = self.before(named).await?
+        {
+            return Ok(value);
         }
         let asked = match asked.await {
             Ok(asked) => asked,
@@ -162,13 +162,7 @@ impl At<'_> {
             // attempt is told by its age alone, and one whose server was killed in its COMMIT is
             // young.
             Err(refusal) if is_refusal(&refusal) => {
-                return match self.take(named).await? {
-                    Taken::Before(value) => Ok(value),
-                    Taken::Now(tx, ()) => {
-                        tx.transaction.rollback().await;
-                        Err(refusal)
-                    }
-                };
+                return self.before(named).await?.ok_or(refusal);
             }
             Err(error) => return Err(error),
         };
@@ -194,15 +188,18 @@ impl At<'_> {
         Ok(matches!(named.read(stored)?, Standing::Answered(_)))
     }
 
-    /// Takes the key in a transaction; or what was answered before, in a transaction too: the
-    /// replicas must have what the client hears of.
-    async fn take<T: DeserializeOwned>(self, named: &Named) -> Result<Taken<T, ()>, DomainError> {
+    /// What was answered before, if anything was; in a transaction: the replicas must have what the
+    /// client hears of.
+    async fn before<T: DeserializeOwned>(self, named: &Named) -> Result<Option<T>, DomainError> {
         let (standing, tx) = standing(self.begin().await?, named, self.op.deadline).await?;
-        let Standing::Answered(answer) = standing else { return Ok(Taken::Now(Box::new(tx), ())) };
+        let Standing::Answered(answer) = standing else {
+            tx.transaction.rollback().await;
+            return Ok(None);
+        };
         let (value, effects) = answer.into_value()?;
         let lsn = tx.transaction.commit().await?;
         effects.apply(self.op, self.shard, lsn).await;
-        Ok(Taken::Before(value))
+        Ok(Some(value))
     }
 
     /// Takes the key in the message that begins the transaction, with what the mutation writes
@@ -229,13 +226,7 @@ impl At<'_> {
             Err(_) => tx,
         };
         tx.transaction.rollback().await;
-        match self.take(named).await? {
-            Taken::Before(value) => Ok(Taken::Before(value)),
-            Taken::Now(tx, ()) => {
-                tx.transaction.rollback().await;
-                Err(comes_and_goes())
-            }
-        }
+        self.before(named).await?.map(Taken::Before).ok_or_else(comes_and_goes)
     }
 }
 
